@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from reconciler.domain.model import Entry
 from reconciler.domain.plan import Moment
 from reconciler.domain.times import local_time, number_zones
@@ -81,7 +83,7 @@ def _subject(item: CallOutcome, zone: str, display: Display) -> Subject:
     if item.entry.call.schedule is not None:
         return described
     rings = formats.wall(local_time(item.entry.rings_at, zone).replace(second=0), display.now)
-    return replace(described, rings=rings, zone=zone)
+    return structs.replace(described, rings=rings, zone=zone)
 
 
 def _print_calls(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from reconciler.domain.masking import mask_to_stop
 from reconciler.domain.model import Address, JsonObject
@@ -36,9 +37,9 @@ def rings(call: CallToStop) -> str:
 def subject(call: CallToStop, display: Display) -> Subject:
     """The columns of a call."""
     described = display.subject(call.shown_call, call.rings_at)
-    return (
-        described if described.person else replace(described, person=call.target or "", target=call.target or "")
-    )
+    if described.person:
+        return described
+    return structs.replace(described, person=call.target or "", target=call.target or "")
 
 
 def advice(calls: Sequence[CallToStop]) -> str:
