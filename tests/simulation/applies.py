@@ -143,7 +143,7 @@ def lose_writes(world: World, command: ApplyCommand, number: int) -> None:
     file = command.session.disk.file
     if file is not None and file.versions:
         world.copies = True
-        file.content = file.versions[max(0, len(file.versions) - number)]
+        file.content = file.before(number)
         file.changes += 1
 
 
@@ -152,7 +152,8 @@ def overwrite(world: World, disk: Disk, number: int) -> None:
     file = disk.file
     if file is not None and file.versions:
         world.copies = True
-        file.write(file.versions[max(0, len(file.versions) - number)])
+        file.lost_by.update(file.writers[-number:])
+        file.write(file.before(number), "another program")
         file.paused.clear()
         file.overwritten_at = world.loop.time()
 
@@ -169,6 +170,6 @@ def put_back(world: World, disk: Disk, number: int) -> None:
     if file is not None and file.versions:
         world.copies = True
         older = file.copy()
-        older.content = file.versions[max(0, len(file.versions) - number)]
+        older.content = file.before(number)
         older.paused.clear()
         disk.file, disk.replaced_at = older, world.loop.time()

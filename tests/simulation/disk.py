@@ -36,7 +36,8 @@ class StateFile:
     """A state's file. ``changes`` counts its writes, ``versions`` are its earlier contents, oldest first.
 
     ``paused`` are the plans that are paused in it, and since when. ``overwritten_at`` is set when another program
-    wrote over it. ``failing`` is how many of the next commits fail, because the disk is full.
+    wrote over it, and ``lost_by`` are the machines of which it removed something. ``failing`` is how many of the
+    next commits fail, because the disk is full.
     """
 
     content: bytes
@@ -46,14 +47,23 @@ class StateFile:
     paused: dict[str | None, float] = field(default_factory=dict)
     overwritten_at: float | None = None
     failing: int = 0
+    writers: list[str] = field(default_factory=list)
+    lost_by: set[str] = field(default_factory=set)
 
-    def write(self, content: bytes) -> None:
-        self.versions.append(self.content)
+    def write(self, content: bytes, by: str) -> None:
+        if self.content:
+            self.versions.append(self.content)
+            self.writers.append(by)
         self.content = content
         self.changes += 1
 
+    def before(self, number: int) -> bytes:
+        """The content of so many writes ago."""
+        return self.versions[max(0, len(self.versions) - number)]
+
     def copy(self) -> StateFile:
-        return StateFile(self.content, versions=list(self.versions), paused=dict(self.paused))
+        versions, writers = list(self.versions), list(self.writers)
+        return StateFile(self.content, versions=versions, writers=writers, paused=dict(self.paused))
 
 
 @dataclass
@@ -96,7 +106,7 @@ class _Connection(sqlite3.Connection):
         cursor = super().execute("commit")
         self.content = self.serialize()
         if self.file.changes == self.began:
-            self.file.write(self.content)
+            self.file.write(self.content, self.machine.name)
         else:  # another program wrote the whole file meanwhile, and its content is what is left
             self.file.changes += 1
         self.machine.step()

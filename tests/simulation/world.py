@@ -51,8 +51,9 @@ class Session:
         self.overwritten_before = None if self.file is None else self.file.overwritten_at
 
     def taken_at(self) -> float | None:
-        """When the run's state was replaced or overwritten; None if it still has it."""
-        overwritten = None if self.file is None else self.file.overwritten_at
+        """When the state was replaced, or lost something that the run wrote; None if it did not."""
+        mine = self.file is not None and self.machine.name in self.file.lost_by
+        overwritten = self.file.overwritten_at if mine and self.file is not None else self.overwritten_before
         if self.taken is None and overwritten != self.overwritten_before:
             self.taken = overwritten
         if self.taken is None and self.disk.file is not self.file:
