@@ -23,7 +23,7 @@ from tests.zygote import Forked
 
 ROWS = 6
 PLACED = 2  # before the service throttles
-QUIET = 0.3  # seconds without a request: both workers wait then, as the service asked for a second
+QUIET = 1.0  # seconds without a request: both workers wait then, as the service asked for two
 APPLY = ("apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", "2", "--no-preflight")
 
 
@@ -57,7 +57,7 @@ class Waiting:
 
 @pytest.fixture
 def waiting(bench: Workbench) -> Iterator[Waiting]:
-    faults = FaultPlan(retry_after=1)
+    faults = FaultPlan(retry_after=2)
     with running(SandboxConfig(port=0, api_key=KEY, faults=faults, list_lag=10_000_000)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
         bench.create_project()
