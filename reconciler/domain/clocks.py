@@ -1,4 +1,4 @@
-"""Compare this machine's clock with the service's ``Date`` header (RFC 9110, 6.6.1)."""
+"""The clocks of this machine, and their comparison with the service's ``Date`` header (RFC 9110, 6.6.1)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 from reconciler.domain.times import format_utc
 
@@ -31,6 +32,18 @@ def read_date(value: str) -> datetime | None:
         return None
 
 
+class Clock(Protocol):
+    """The machine's clocks: the time of day, which may be set, and a stopwatch, which only moves forward."""
+
+    def now(self) -> datetime:
+        """The current time, always aware and in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since an arbitrary moment, including the time that the machine slept."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """The service's ``date`` (whole seconds, rounded down), and the times of request and answer by ``elapsed``."""
@@ -44,7 +57,7 @@ class ServiceClock:
     """The service's current time: its latest answer plus elapsed time, independent of this machine's clock.
 
     So if this machine's clock is set during a run, that is detected before the next request. ``elapsed`` is the
-    stopwatch that measures the time since an answer, in seconds (``ports.Clock.elapsed``).
+    stopwatch that measures the time since an answer, in seconds (``Clock.elapsed``).
     """
 
     def __init__(self, elapsed: Callable[[], float] = elapsed) -> None:

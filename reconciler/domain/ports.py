@@ -15,18 +15,6 @@ from reconciler.domain.ledger import LedgerReader
 from reconciler.domain.model import Address, Call, Entry, JsonObject, Status
 
 
-class Clock(Protocol):
-    """The machine's clocks: the time of day, which may be set, and a stopwatch, which only moves forward."""
-
-    def now(self) -> datetime:
-        """The current time, always aware and in UTC."""
-        ...
-
-    def elapsed(self) -> float:
-        """Seconds since an arbitrary moment, including the time that the machine slept."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """One command that writes the state: by whom, where, when, with which plan. ``details`` are for the ledger."""

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.domain.clocks import Clock
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.people import person
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import DUPLICATE_CALL_ID, Clock, Result, Seen, StateStore
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Result, Seen, StateStore
 from reconciler.domain.service import CallDirectory, CallRegister, Listing, RemoteCall
 from reconciler.evidence import matching
 from reconciler.evidence.matching import Lineage, Match, UnknownAttempt

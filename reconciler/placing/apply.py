@@ -18,10 +18,11 @@ from datetime import datetime
 from itertools import islice
 
 from reconciler.domain.checkpoint import Checkpoint, Phase
+from reconciler.domain.clocks import Clock
 from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.model import Address, Status
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import Clock, Intent, Result, StateStore
+from reconciler.domain.ports import Intent, Result, StateStore
 from reconciler.domain.service import CallProvider
 from reconciler.domain.times import passed, ring_time
 from reconciler.errors import CheckpointFailed, StateError

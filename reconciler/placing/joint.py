@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from reconciler.domain.claims import JointStore, SharedRow
+from reconciler.domain.clocks import Clock
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.plan import Action, Change, Plan
-from reconciler.domain.ports import Clock
 from reconciler.placing.recheck import RecheckResult
 from reconciler.placing.send_check import PAUSED, Batch
 from reconciler.placing.service import Service, Whole

@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from reconciler.domain.clocks import Clock
 from reconciler.domain.model import Address
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import Clock, Intent, Result, StateStore
+from reconciler.domain.ports import Intent, Result, StateStore
 from reconciler.domain.wire import endpoint
 from reconciler.errors import StateError
 

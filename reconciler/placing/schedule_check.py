@@ -18,11 +18,12 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from reconciler.bulk.spool import filtered
+from reconciler.domain.clocks import Clock
 from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.facts import ServiceFact, Verdict
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import Clock, StateStore
+from reconciler.domain.ports import StateStore
 from reconciler.domain.service import CallRegister, RemoteCall
 from reconciler.domain.times import format_instant, format_utc, parse_instant
 from reconciler.domain.wire import ScheduleFields

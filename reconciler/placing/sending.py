@@ -8,10 +8,11 @@ import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reconciler.domain.clocks import Clock
 from reconciler.domain.events import Event
 from reconciler.domain.model import Status
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import Clock, Result
+from reconciler.domain.ports import Result
 from reconciler.domain.service import CallProvider, Receipt
 from reconciler.domain.times import passed
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected, StateError

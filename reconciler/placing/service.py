@@ -9,12 +9,12 @@ from typing import TypeAlias, TypeVar
 
 from reconciler.bulk.spool import filtered
 from reconciler.domain.checkpoint import Checkpoint
-from reconciler.domain.clocks import SET_CLOCK, ServiceClock
+from reconciler.domain.clocks import SET_CLOCK, Clock, ServiceClock
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.facts import Verdict
 from reconciler.domain.model import Address
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import Clock, StateStore
+from reconciler.domain.ports import StateStore
 from reconciler.domain.service import CallProvider, CallRegister
 from reconciler.errors import LookupFailed, Refused
 from reconciler.evidence.settle import look_after, preflight, settle

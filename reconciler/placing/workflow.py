@@ -9,11 +9,12 @@ from typing import TypeAlias, TypeVar
 from msgspec import structs
 
 from reconciler.bulk.spool import filtered
+from reconciler.domain.clocks import Clock
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.facts import unresolved
 from reconciler.domain.model import Address, Entry
 from reconciler.domain.plan import Action, Change, Plan
-from reconciler.domain.ports import Clock, StateStore
+from reconciler.domain.ports import StateStore
 from reconciler.errors import ExitCode, Refused
 from reconciler.evidence.conflicts import FileRows, end_conflicts
 from reconciler.placing.apply import Placement

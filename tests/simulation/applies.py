@@ -152,10 +152,9 @@ def overwrite(world: World, disk: Disk, number: int) -> None:
     file = disk.file
     if file is not None and file.versions:
         world.copies = True
-        file.lost_by.update(file.writers[-number:])
+        file.taken_from |= dict.fromkeys(file.writers[-number:], world.loop.time())
         file.write(file.before(number), "another program")
         file.paused.clear()
-        file.overwritten_at = world.loop.time()
 
 
 def _fill(disk: Disk, commits: int) -> None:

@@ -35,9 +35,9 @@ LINEAGE = "00000000-0000-4000-8000-000000000001"
 class StateFile:
     """A state's file. ``changes`` counts its writes, ``versions`` are its earlier contents, oldest first.
 
-    ``paused`` are the plans that are paused in it, and since when. ``overwritten_at`` is set when another program
-    wrote over it, and ``lost_by`` are the machines of which it removed something. ``failing`` is how many of the
-    next commits fail, because the disk is full.
+    ``writers`` are the machines that replaced each of them. ``paused`` are the plans that are paused in it, and
+    since when. ``taken_from`` are the machines of which another program overwrote something, and when. ``failing``
+    is how many of the next commits fail, because the disk is full.
     """
 
     content: bytes
@@ -45,10 +45,9 @@ class StateFile:
     locked: bool = False
     versions: list[bytes] = field(default_factory=list)
     paused: dict[str | None, float] = field(default_factory=dict)
-    overwritten_at: float | None = None
     failing: int = 0
     writers: list[str] = field(default_factory=list)
-    lost_by: set[str] = field(default_factory=set)
+    taken_from: dict[str, float] = field(default_factory=dict)
 
     def write(self, content: bytes, by: str) -> None:
         if self.content:

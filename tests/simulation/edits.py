@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import ClassVar
 
 from reconciler.domain.model import Location, Move
 from tests.simulation.project import Wish
@@ -91,9 +92,7 @@ class Suppress:
 
     person: str
 
-    @property
-    def kind(self) -> str:
-        return "suppress"
+    kind: ClassVar = "suppress"
 
     async def run(self, world: World) -> None:
         files = world.repository.files

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import ClassVar
 
 from reconciler.domain.model import Address, Status
 from reconciler.domain.wire import ScheduleFields
@@ -107,9 +108,7 @@ class Resolve:
     place: str
     faults: tuple[WrongRequest, ...] = ()
 
-    @property
-    def kind(self) -> str:
-        return "resolve"
+    kind: ClassVar = "resolve"
 
     async def run(self, world: World) -> None:
         await commands.look_up(world, self.place, {(phase, number): fault for phase, number, fault in self.faults})
@@ -190,9 +189,7 @@ class Wait:
 
     seconds: float
 
-    @property
-    def kind(self) -> str:
-        return "wait"
+    kind: ClassVar = "wait"
 
     async def run(self, world: World) -> None:
         await asyncio.sleep(self.seconds)
@@ -208,9 +205,7 @@ class SetClock:
     place: str
     ahead: float
 
-    @property
-    def kind(self) -> str:
-        return "set the clock"
+    kind: ClassVar = "set the clock"
 
     async def run(self, world: World) -> None:
         world.ahead[self.place] = self.ahead
@@ -225,9 +220,7 @@ class Stranger:
 
     person: str
 
-    @property
-    def kind(self) -> str:
-        return "a call from the dashboard"
+    kind: ClassVar = "a call from the dashboard"
 
     async def run(self, world: World) -> None:
         world.service.place({"agent_id": AGENT, "contact_id": self.person, "from_number_id": "pn-1"})
@@ -245,9 +238,7 @@ class CorrectFields:
 
     place: str
 
-    @property
-    def kind(self) -> str:
-        return "correct the schedule fields"
+    kind: ClassVar = "correct the schedule fields"
 
     async def run(self, world: World) -> None:
         world.fields = ScheduleFields(*world.service.traits.schedule_fields)

@@ -30,7 +30,6 @@ from tests.simulation.steps import (
 from tests.simulation.wire import PHASES, Fault, possible
 from tests.simulation.world import START
 
-PLACES = ("ci", "laptop")
 _BAD_DAY = (Fault.LOST, Fault.ANSWER_LOST, Fault.RESET, Fault.ERROR, Fault.ERROR_AFTER, Fault.ANOTHERS)
 _WAITS = (1, 30, 240, 1800, 4000, 20_000, 90_000)
 _LONG = 180_000

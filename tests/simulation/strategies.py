@@ -27,7 +27,8 @@ from reconciler.state.store import Store
 from tests.simulation import apply_command
 
 Change: TypeAlias = Callable[[ExitStack], None]
-_PLACE, _TURN, _MAKE_PLAN, _SETTLE = ContactShip.place, Store.turn, recheck.make_plan, settle.settle
+_PLACE, _TURN, _JOURNAL_TURN = ContactShip.place, Store.turn, Journal.turn
+_MAKE_PLAN, _SETTLE = recheck.make_plan, settle.settle
 
 
 def _set(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
@@ -78,22 +79,11 @@ def _report_what_was_answered(stack: ExitStack) -> None:
 
 
 def _report_before_recording(stack: ExitStack) -> None:
-    write = Journal._write
-
-    async def reporting(self: Journal, use: Any, then: Any) -> None:
-        if isinstance(use, type(lambda: None)) and use.__name__ == "write":
-            await write(self, lambda: None, lambda: None)
-        await write(self, use, then)
-
     async def turn(self: Journal, results: Any, intents: Any, at: Any, recorded: Any, intended: Any) -> None:
         recorded(results)
         await _JOURNAL_TURN(self, results, intents, at, lambda results: None, intended)
 
-    _set(stack, Journal, "_write", reporting)
     _set(stack, Journal, "turn", turn)
-
-
-_JOURNAL_TURN = Journal.turn
 
 
 def _send_again_what_is_not_listed(stack: ExitStack) -> None:

@@ -18,17 +18,16 @@ from tests.simulation.project import Files, Repository
 from tests.simulation.service import Service, Traits
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
-FRESH = 5.0  # seconds that a check of the state is valid; README, "How calls are placed at most once"
+FRESH = 5.0  # seconds that a check of the state is valid; guide "promises", 4
 
 
 @dataclass
 class Session:
     """What a machine knows and may do in one run, for the judge.
 
-    ``commit`` is that of its rows, None for a command that places nothing.
-    ``allowed`` are the bodies that may be sent, and until when, by address. ``left_out``: the service left a call
-    out of a listing, and nothing showed it. ``without_tags`` are the phases in which
-    it listed calls without their metadata.
+    ``commit`` is that of its rows, None for a command that places nothing. ``allowed`` are the bodies that may be
+    sent, and until when, by address. ``left_out``: the service left a call out of a listing, unnoticed.
+    ``without_tags`` are the phases in which it listed calls without their metadata.
     """
 
     machine: Machine
@@ -43,21 +42,16 @@ class Session:
     file: StateFile | None = None
     began: float = 0.0
     taken: float | None = None
-    overwritten_before: float | None = None
 
     def begin(self, store: Any, run_id: str) -> None:
         """The run has the state's lock."""
         self.store, self.run_id, self.file, self.began = store, run_id, self.disk.file, self.machine.elapsed()
-        self.overwritten_before = None if self.file is None else self.file.overwritten_at
 
     def taken_at(self) -> float | None:
         """When the state was replaced, or lost something that the run wrote; None if it did not."""
-        mine = self.file is not None and self.machine.name in self.file.lost_by
-        overwritten = self.file.overwritten_at if mine and self.file is not None else self.overwritten_before
-        if self.taken is None and overwritten != self.overwritten_before:
-            self.taken = overwritten
-        if self.taken is None and self.disk.file is not self.file:
-            self.taken = self.disk.replaced_at
+        if self.taken is None and self.file is not None:
+            replaced = None if self.disk.file is self.file else self.disk.replaced_at
+            self.taken = self.file.taken_from.get(self.machine.name, replaced)
         return self.taken
 
 
